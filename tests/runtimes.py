@@ -26,6 +26,7 @@ MODULES = {
     "standalone.test_transactions",
     "cluster.test_management",
     "cluster.test_routing",
+    "cluster.test_scan",
     "cluster.test_typed_in_cluster",
 }
 """Their tests run on all of them. The other modules are about connections, servers and failures,

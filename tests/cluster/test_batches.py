@@ -509,10 +509,20 @@ async def test_a_key_that_is_migrating_can_be_watched(
     # The key does not exist yet, so the client is redirected to the slot's new owner.
     assert await client.watch([key]) == b"OK"
     assert await client.unwatch() == b"OK"
+    await client.watch([key])
+    await client.watch([f"{{{key}}}:another"])
+    assert await client.exec(transaction().incr(key), True) == [1]
+    await client.watch([key])
+    # The node takes two keys that are not there only when it has the slot.
+    both = transaction().incr(f"{{{key}}}:one").incr(f"{{{key}}}:two")
+    assert await client.exec(both, True) is None
+    await client.watch([key])
+    assert await client.incr(key) == 2
+    assert await client.exec(transaction().incr(key), True) is None
     await in_thread(moving.migrate_keys, slot, away)
     await in_thread(moving.finish_migration, slot, away)
     await client.watch([key])
-    assert await client.exec(transaction().incr(key), True) == [1]
+    assert await client.exec(transaction().incr(key), True) == [3]
     await in_thread(moving.move_slot, slot, home)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -23,15 +24,20 @@ from tests.waiting import until
 
 from glide_scripts import (
     AdvancedGlideClusterClientConfiguration,
+    AllPrimaries,
     BackoffStrategy,
     ClosingError,
+    ClusterBatch,
+    FunctionLibrary,
     GlideClusterClient,
+    NoPermissionError,
     PeriodicChecksManualInterval,
     PeriodicChecksStatus,
     ProtocolVersion,
     ReadFrom,
     RequestError,
     Script,
+    ServerCredentials,
     SlotKeyRoute,
     SlotType,
     TimeoutError,
@@ -116,6 +122,69 @@ async def test_many_slots_move_with_their_keys_in_mid_migration_for_long(
     await work.check(exact=True)
 
 
+async def run_script(client: GlideClusterClient) -> object:
+    script = Script("#!lua\nredis.log(redis.LOG_WARNING, 'on each primary') return 1")
+    return await client.invoke_script_route(script, route=AllPrimaries())
+
+
+async def flush(client: GlideClusterClient) -> object:
+    return await client.flushall()
+
+
+async def flush_in_pipeline(client: GlideClusterClient) -> object:
+    return await client.exec(ClusterBatch(is_atomic=False).flushall(), raise_on_error=True)
+
+
+def logged(node: ValkeyServer) -> int:
+    return node.log.count("on each primary")
+
+
+def flushed(node: ValkeyServer) -> int:
+    return runs(node, "flushall")
+
+
+@pytest.mark.parametrize(
+    ("call", "count"),
+    [
+        pytest.param(run_script, logged, marks=pytest.mark.needs("script flags")),
+        (flush, flushed),
+        (flush_in_pipeline, flushed),
+    ],
+)
+async def test_a_call_to_every_primary_reaches_one_that_took_over(
+    own_cluster: ValkeyCluster,
+    connect_cluster: Connect,
+    call: Callable[[GlideClusterClient], Awaitable[object]],
+    count: Callable[[ValkeyServer], int],
+) -> None:
+    client = await connect_cluster(own_cluster, request_timeout=20_000)
+    (replica,) = own_cluster.replicas(own_cluster.primaries()[0])
+    await in_thread(own_cluster.failover, replica)
+    await call(client)
+    assert [count(node) for node in own_cluster.primaries()] == [1, 1, 1]
+
+
+@pytest.mark.needs("script flags")
+async def test_a_call_to_every_primary_runs_once_at_one_that_took_all_slots_of_another(
+    connect_cluster: Connect,
+) -> None:
+    with ValkeyCluster(primaries=3, replicas=0, cluster_node_timeout_ms=20_000) as cluster:
+        left, taker, other = cluster.nodes
+        client = await connect_cluster(cluster, request_timeout=20_000)
+        slots: Any = left.command("CLUSTER", "SLOTS")
+        first, last = next(entry[:2] for entry in slots if entry[2][1] == left.port)
+        for node in cluster.nodes:
+            node.command("CLUSTER", "DELSLOTSRANGE", first, last)
+        taker.command("CLUSTER", "ADDSLOTSRANGE", first, last)
+        taker_id = taker.command("CLUSTER", "MYID")
+        assert isinstance(taker_id, bytes)
+        left.command("CLUSTER", "REPLICATE", taker_id)
+        # Clients see it as a replica only after something was replicated to it.
+        await until(lambda: str(left.port) in repr(taker.command("CLUSTER", "SLOTS")))
+        await run_script(client)
+        assert [logged(node) for node in (left, taker, other)] == [0, 1, 1]
+
+
 @pytest.mark.parametrize("cached", [True, False])
 @pytest.mark.parametrize("read_only", [True, False])
 @pytest.mark.every_server
@@ -135,6 +204,49 @@ async def test_an_ask_is_followed_and_the_script_brought_along(
     assert await client.invoke_script(script, keys=[key]) == 0
     assert runs(target) == 2
     slots.move_slot(slot, source)
+
+
+async def call_script(client: GlideClusterClient, key: str) -> object:
+    code = f"return redis.call('INCR', KEYS[1]) -- {uuid.uuid4()}"
+    return await client.invoke_script(Script(code), keys=[key])
+
+
+async def call_function(client: GlideClusterClient, key: str) -> object:
+    code = "#!lua name=away\nredis.register_function('away', function() return 1 end)"
+    return await client.fcall(FunctionLibrary(code).function("away"), keys=[key])
+
+
+@pytest.mark.parametrize(
+    ("call", "rights", "lacking"),
+    [
+        (call_script, ["-eval", "-script"], "'eval'"),
+        pytest.param(
+            *(call_function, ["-function"], r"'function\|load'"),
+            marks=pytest.mark.needs("functions"),
+        ),
+    ],
+)
+async def test_at_a_node_that_imports_a_slot_a_user_hears_why_code_cannot_be_sent(
+    slots: ValkeyCluster,
+    connect_cluster: Connect,
+    call: Callable[[GlideClusterClient, str], Awaitable[object]],
+    rights: list[str],
+    lacking: str,
+) -> None:
+    source, target = slots.nodes[:2]
+    key = key_on(slots, source)
+    slot = slots.key_slot(key)
+    for node in slots.nodes:
+        node.command("ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", *rights)
+    client = await connect_cluster(slots, credentials=ServerCredentials("pw", "app"))
+    slots.begin_migration(slot, target)
+    with pytest.raises(NoPermissionError, match=lacking) as caught:
+        await call(client, key)
+    assert not caught.value.may_have_executed
+    slots.finish_migration(slot, target)
+    slots.move_slot(slot, source)
+    for node in slots.nodes:
+        node.command("ACL", "DELUSER", "app")
 
 
 async def test_two_keys_on_different_sides_of_a_migration_are_waited_for(

@@ -3,7 +3,7 @@
 import asyncio
 import builtins
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -543,6 +543,29 @@ async def test_calls_made_while_the_server_is_down_time_out_and_did_not_run(
     await until(lambda: is_down(client))
     with pytest.raises(TimeoutError, match=r"50 ms.*no connection") as caught:
         await client.invoke_script(ECHO, args=["a"], timeout=50)
+    assert not caught.value.may_have_executed
+
+
+OWN_CONNECTION: dict[str, Callable[[GlideClient], Awaitable[object]]] = {
+    "killable": lambda client: client.invoke_script(
+        Script("return 1", read_only=True), on_timeout="kill"
+    ),
+    "waiting": lambda client: client.custom_command(["BLPOP", "k", "0.1"]),
+    "watching": lambda client: client.watch(["k"]),
+}
+
+
+@pytest.mark.every_server
+@pytest.mark.parametrize("kind", OWN_CONNECTION)
+async def test_a_call_that_gets_no_connection_of_its_own_says_why(
+    own_server: ValkeyServer, connect: "Connect", kind: str
+) -> None:
+    client = await connect(own_server, request_timeout=2000)
+    with own_server.connect() as connection:
+        await client.get("k")
+        connection.command("CONFIG", "SET", "maxclients", "2")
+        with pytest.raises(TimeoutError, match=r"no connection to .*: .*max number of") as caught:
+            await OWN_CONNECTION[kind](client)
     assert not caught.value.may_have_executed
 
 

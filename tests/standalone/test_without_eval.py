@@ -15,6 +15,7 @@ from glide_scripts import (
     ExecAbortError,
     GlideClient,
     NoPermissionError,
+    NoScriptError,
     Script,
     ScriptSyntaxError,
     ServerCredentials,
@@ -123,6 +124,19 @@ async def test_who_may_send_no_code_at_all_hears_of_eval(
     with pytest.raises(NoPermissionError, match="no permissions to run the 'eval'") as caught:
         await call(client, counting())
     assert not caught.value.may_have_executed
+
+
+@pytest.mark.every_server
+@pytest.mark.parametrize("right", ["+eval", "+script"])
+async def test_a_transaction_sends_missing_code_once_its_user_may(
+    own_server: ValkeyServer, connect: Connect, right: str
+) -> None:
+    client = await login(own_server, connect, "-script")
+    with pytest.raises(NoScriptError) as caught:
+        await transaction(client, counting())
+    assert not caught.value.may_have_executed
+    own_server.command("ACL", "SETUSER", "app", right)
+    assert await transaction(client, counting()) == 1
 
 
 @pytest.mark.every_server

@@ -63,31 +63,17 @@ class ClusterKeyspaceCommands(ClusterSending, BaseClient):
         at = cursor._position
         command = scan(at.cursor, match, count, type)
         if not at.node:
-            owners = await self._slots_of_nodes()
+            owners = await _slots_of_nodes(self)
             at = at.on_next_node(owners, skips_uncovered=allow_non_covered_slots)
             if not at.node:
                 return [ClusterScanCursor._at(at), []]
-        node, (next_cursor, found) = await self._with_node_id(command, at.slot)
+        node, (next_cursor, found) = await _with_node_id(self, command, at.slot)
         if node != at.node:
             # No server redirects SCAN, so only this shows that the slot has moved.
             self._core.refresh()
             return [ClusterScanCursor._at(at.again()), found]
-        owners_now = await self._slots_of_nodes() if next_cursor == b"0" else None
+        owners_now = await _slots_of_nodes(self) if next_cursor == b"0" else None
         return [ClusterScanCursor._at(at.after(next_cursor, owners_now)), found]
-
-    async def _slots_of_nodes(self) -> dict[str, int]:
-        return slots_of_nodes(await self._routed(Command(["CLUSTER", "SLOTS"]), None))
-
-    async def _with_node_id(self, command: Command[Any], slot: int) -> tuple[str, Any]:
-        """Send a command to a slot's primary; return that node's id and the reply."""
-        from .batch import ClusterBatch  # noqa: PLC0415 - saves time at import
-        from .batch_options import ClusterBatchOptions  # noqa: PLC0415 - saves time at import
-
-        both = ClusterBatch(is_atomic=False).custom_command(["CLUSTER", "MYID"])._add(command)
-        options = ClusterBatchOptions(route=SlotIdRoute(SlotType.PRIMARY, slot))
-        replies: Any = await self._exec(both, True, options, None, None)
-        node, reply = replies
-        return node.decode("ascii"), reply
 
     async def copy(
         self,
@@ -135,3 +121,22 @@ class ClusterKeyspaceCommands(ClusterSending, BaseClient):
             TypeError: ``message`` or ``channel`` is not str or bytes, or ``sharded`` is not a bool.
         """
         return await self._execute(server.publish_in_cluster(message, channel, sharded))
+
+
+# Functions, because the synchronous client has only the methods.
+async def _slots_of_nodes(client: ClusterKeyspaceCommands) -> dict[str, int]:
+    return slots_of_nodes(await client._routed(Command(["CLUSTER", "SLOTS"]), None))
+
+
+async def _with_node_id(
+    client: ClusterKeyspaceCommands, command: Command[Any], slot: int
+) -> tuple[str, Any]:
+    """Send a command to a slot's primary; return that node's id and the reply."""
+    from .batch import ClusterBatch  # noqa: PLC0415 - saves time at import
+    from .batch_options import ClusterBatchOptions  # noqa: PLC0415 - saves time at import
+
+    both = ClusterBatch(is_atomic=False).custom_command(["CLUSTER", "MYID"])._add(command)
+    options = ClusterBatchOptions(route=SlotIdRoute(SlotType.PRIMARY, slot))
+    replies: Any = await client._exec(both, True, options, None, None)
+    node, reply = replies
+    return node.decode("ascii"), reply

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -61,10 +62,11 @@ async fn ask_nodes(
     deadline: Instant,
 ) -> Outcome {
     // Nodes with a connection are asked at once. They do not wait for the connections of other nodes.
-    let Nodes { mut nodes, unconnected } = Nodes::of(servers, route, request.gather());
+    let Nodes { nodes, unconnected } = Nodes::of(servers, route, request.gather());
+    let mut nodes = routes_to(&nodes, route);
     let mut asking = JoinSet::new();
-    for (index, address) in nodes.iter().cloned().enumerate() {
-        let outcome = send(servers, request.clone(), Route::Address(address), timeout, deadline);
+    for (index, (_, route)) in nodes.iter().cloned().enumerate() {
+        let outcome = send(servers, request.clone(), route, timeout, deadline);
         asking.spawn_local(async move { (index, Some(outcome.await)) });
     }
     for (index, node) in (nodes.len()..).zip(&unconnected) {
@@ -81,7 +83,7 @@ async fn ask_nodes(
             (index, outcome)
         });
     }
-    nodes.extend(unconnected.iter().map(|node| node.address.clone()));
+    nodes.extend(unconnected.iter().map(|node| (node.address.clone(), Route::Address(node.address.clone()))));
     let mut outcomes: Vec<Option<Outcome>> = nodes.iter().map(|_| None).collect();
     while let Some(Ok((index, outcome))) = asking.join_next().await {
         let suffices = request.gather() == Gather::OneSucceeded && matches!(outcome, Some(Ok(_)));
@@ -91,14 +93,30 @@ async fn ask_nodes(
         }
     }
     let answers = nodes.into_iter().zip(outcomes).filter_map(|(node, outcome)| Some((node, outcome?)));
-    let answers = answers.filter(|(node, outcome)| !has_left(servers, node, outcome));
-    request.gather().of_nodes(answers.collect())
+    request.gather().of_nodes(without_left(servers, answers))
 }
 
-/// Whether a node left the cluster before anything was sent to it.
-pub(crate) fn has_left(servers: &Servers, node: &Address, outcome: &Outcome) -> bool {
-    let is_known = servers.topology().nodes().any(|known| known.address == *node);
-    !may_have_executed(outcome) && !is_known && !servers.supervisor.is_closed()
+/// The nodes with their outcomes, without those that left the cluster before anything was sent to them.
+pub(crate) fn without_left(
+    servers: &Servers,
+    answers: impl Iterator<Item = ((Address, Route), Outcome)>,
+) -> Vec<(Address, Outcome)> {
+    let has_left = |route: &Route, outcome: &Outcome| {
+        let is_known = servers.topology().lane(route, false, &servers.config.read_from).is_some();
+        !may_have_executed(outcome) && !is_known && !servers.supervisor.is_closed()
+    };
+    let left = answers.filter(|((_, route), outcome)| !has_left(route, outcome));
+    left.map(|((node, _), outcome)| (node, outcome)).collect()
+}
+
+/// The nodes of a route, each with the route of its own part.
+fn routes_to(nodes: &[Address], route: &Route) -> Vec<(Address, Route)> {
+    let all: Arc<[Address]> = nodes.into();
+    let part = |node: &Address| match route {
+        Route::AllPrimaries => Route::PrimaryOf(node.clone(), all.clone()),
+        _ => Route::Address(node.clone()),
+    };
+    nodes.iter().map(|node| (node.clone(), part(node))).collect()
 }
 
 /// The nodes of a route. A replica that is down has no cache to flush and runs no script, so only callers who need a
@@ -123,9 +141,9 @@ impl Nodes {
     }
 }
 
-/// The nodes of a route, without the replicas that cannot be connected. If a node is still connecting after a moment,
+/// The nodes of a route, each with the route of its own part, without the replicas that cannot be connected. If a node is still connecting after a moment,
 /// only its own part waits for it.
-pub(crate) async fn nodes_of(servers: &Servers, route: &Route, gather: Gather) -> Vec<Address> {
+pub(crate) async fn nodes_of(servers: &Servers, route: &Route, gather: Gather) -> Vec<(Address, Route)> {
     let Nodes { mut nodes, unconnected } = Nodes::of(servers, route, gather);
     let mut connecting = JoinSet::new();
     for node in unconnected {
@@ -135,7 +153,7 @@ pub(crate) async fn nodes_of(servers: &Servers, route: &Route, gather: Gather) -
         });
     }
     nodes.extend(connecting.join_all().await.into_iter().flatten());
-    nodes
+    routes_to(&nodes, route)
 }
 
 async fn run_in_parts(servers: Rc<Servers>, supervision: Supervision, split: Split) {

@@ -148,8 +148,12 @@ impl Progress {
         verdict
     }
 
-    pub(super) fn at_deadline(&self, request: &Request) -> AtDeadline {
-        let reason = self.waiting_for.take();
+    /// `lease`: its own connection.
+    pub(super) fn at_deadline(&self, request: &Request, lease: Option<&Lease>) -> AtDeadline {
+        let reason = match (self.waiting_for.take(), lease) {
+            (Obstacle::None, Some(lease)) => lease.lane().obstacle(),
+            (reason, _) => reason,
+        };
         if self.may_have_executed(request) {
             verdict::no_reply(request)
         } else if self.times_sent.get() == 0 && !matches!(reason, Obstacle::None) {

@@ -87,7 +87,7 @@ async fn retry(
     let outcome = match ended.or_closed(closed) {
         Some(Ok(outcome)) => Some(outcome),
         Some(Err(TooLate { after })) => {
-            let error = Error::timeout(after, progress.at_deadline(&call.request));
+            let error = Error::timeout(after, progress.at_deadline(&call.request, lease.as_ref()));
             if error.may_have_executed {
                 servers.unanswered();
             }
@@ -217,7 +217,8 @@ async fn next_attempt(
             progress.note_answers(attempt.questions.take(), &mut replies);
             let reply = replies.pop().expect("a lane gives a reply to each command");
             attempt.learn_from(servers, request, &call.route, &reply, &target);
-            let loading = attempt.loads_code().then(|| replies.pop()).flatten();
+            // The load came first, before ASKING.
+            let loading = replies.into_iter().next().filter(|_| attempt.loads_code());
             Unfinished::Answered(attempt.after_load(request, reply, loading.as_ref()))
         }
         // The server got only what goes before the request.

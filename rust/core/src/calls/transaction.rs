@@ -92,7 +92,8 @@ struct Transaction<'a> {
 impl Transaction<'_> {
     async fn attempts(&self) -> Result<Option<Vec<Outcome>>, Box<Error>> {
         let begin = Packer::single("MULTI");
-        let mut attempt = Attempt::default();
+        let asking = self.watched.as_ref().is_some_and(Watched::asking);
+        let mut attempt = Attempt { asking, ..Attempt::default() };
         let mut ahead = AskedAhead::default();
         loop {
             let Some(place) = self.in_time(|| false, self.reach(&begin, &mut attempt)).await?? else {
@@ -162,7 +163,7 @@ impl Transaction<'_> {
                     let is_ahead = matches!(form, Some(Form::Code | Form::CodeReadOnly));
                     let queued = Attempt { form, is_ahead, ..attempt.clone() };
                     let verdict = queued.judge_before_run(self.servers, request, &self.route, &error);
-                    let is_passing = verdict.next == Next::Later && !verdict.is_redirect();
+                    let is_passing = verdict.next == Next::Later && !verdict.is_of_move();
                     if matches!(verdict.next, Next::WithoutCode | Next::LoadScript) {
                         // From now on, SCRIPT LOAD goes ahead. If the user may not send that either, the transaction
                         // works only if the server has its scripts already. The refusal comes from the server itself:
@@ -176,7 +177,8 @@ impl Transaction<'_> {
                 }
             }
             if self.watched.is_some() {
-                // EXEC has ended the watch, and executed nothing.
+                // EXEC has ended the watch, and executed nothing. The caller may begin again at once.
+                self.in_time(|| false, attempt.pauses.wait(self.limit.send_by())).await?;
                 return Ok(None);
             }
         }

@@ -41,7 +41,7 @@ pub(crate) async fn connected_lane(
                 Err(_) => {}
             }
             place = Some(kept);
-        } else if let Route::Address(address) = route
+        } else if let Route::Address(address) | Route::PrimaryOf(address, _) = route
             && looked
         {
             return Err(Box::new(Error::because(Kind::Request, Cause::NoNodeAt(address.clone()))));

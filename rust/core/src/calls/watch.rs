@@ -17,7 +17,7 @@ use crate::model::error::Error;
 use crate::model::request::{Packer, Request, asking};
 use crate::model::route::Route;
 use crate::servers::directory::{LOOK_AGAIN, Servers};
-use crate::servers::watches;
+use crate::servers::watches::{self, WatchedOn};
 use crate::tasks::guard;
 use crate::wire::resp::Reply;
 
@@ -96,11 +96,12 @@ impl Servers {
             };
             let (lane, watching) = self.watching_lane(watch, &target);
             if !matches!(timeout(LOOK_AGAIN, lane.connected()).await, Ok(Ok(()))) {
-                waiting_for.replace(Obstacle::ConnectingTo(lane.address().clone()));
+                waiting_for.replace(lane.obstacle());
                 attempt.pauses.back_off();
                 continue;
             }
-            let connection = watching.unwrap_or_else(|| lane.connection());
+            let connection = watching.map_or_else(|| lane.connection(), |on| on.connection);
+            attempt.asking |= watching.is_some_and(|on| on.asking);
             let progress: Rc<StepProgress> = Rc::default();
             let mut commands = Vec::new();
             if watching.is_none() {
@@ -126,7 +127,7 @@ impl Servers {
             let refused = open.or_else(|| replies.first().and_then(Reply::error).cloned());
             let last = replies.pop().and_then(|reply| reply.error().cloned());
             let Some(error) = refused.or(last) else {
-                self.watches.set_watching(watch, connection, slot);
+                self.watches.set_watching(watch, WatchedOn { connection, slot, asking: attempt.asking });
                 return Ok(Reply::OKAY);
             };
             attempt.lane = Some(target);
@@ -136,20 +137,20 @@ impl Servers {
             }
             if watching.is_some() && verdict.is_redirect() {
                 // The keys watched so far are on another server now. The transaction will notice that.
-                self.watches.set_watching(watch, NO_CONNECTION, slot);
+                self.watches.set_watching(watch, WatchedOn { connection: NO_CONNECTION, slot, asking: false });
                 return Ok(Reply::OKAY);
             }
         }
     }
 
-    /// The connection of that name, to the server of `target`; and the one on which it watches keys already.
-    fn watching_lane(&self, watch: u64, target: &Rc<Lane>) -> (Rc<Lane>, Option<u64>) {
+    /// The connection of that name, to the server of `target`; and where it watches keys already.
+    fn watching_lane(&self, watch: u64, target: &Rc<Lane>) -> (Rc<Lane>, Option<WatchedOn>) {
         let mut watch = self.watches.entry(watch);
         if let Some(lease) = &watch.lease
             && !lease.lane().is_closed()
             && (watch.watching.is_some() || self.is_alike(lease, target))
         {
-            return (lease.lane().clone(), watch.watching.map(|(connection, _)| connection));
+            return (lease.lane().clone(), watch.watching);
         }
         let lane = watch.lease.insert(self.lend(target)).lane().clone();
         watch.watching = None;

@@ -29,6 +29,7 @@ use crate::connection::queues::Queues;
 use crate::connection::session::Session;
 use crate::connection::step::{StepOptions, StepProgress, Steps, Unfinished};
 use crate::model::call::Call;
+use crate::model::cause::Obstacle;
 use crate::model::completion::{CallId, CallTrace, ReplyTo};
 use crate::model::config::{Address, ConnectionConfig};
 use crate::model::error::Error;
@@ -140,6 +141,16 @@ impl Lane {
 
     pub(crate) fn status(&self) -> Status {
         self.status.borrow().clone()
+    }
+
+    /// What a call waits for that is to be sent over this connection.
+    pub(crate) fn obstacle(&self) -> Obstacle {
+        let address = self.address().clone();
+        match self.status() {
+            Status::Up => Obstacle::None,
+            Status::Connecting => Obstacle::ConnectingTo(address),
+            Status::Down(reason) => Obstacle::UnreachableAt(address, reason),
+        }
     }
 
     /// Waits for a connection, or for the first failure to get one.

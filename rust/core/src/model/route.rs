@@ -1,6 +1,7 @@
 //! Where a request goes.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::model::address::Address;
 
@@ -53,6 +54,9 @@ pub enum Route {
     /// The primary that holds a slot, or one of its replicas.
     Shard(Slot, Role),
     Address(Address),
+    /// The primary of the shard whose primary was at that address when the call began, unless it is another one of those
+    /// primaries.
+    PrimaryOf(Address, Arc<[Address]>),
     /// Any node, replicas too.
     RandomNode,
     AllPrimaries,

@@ -169,6 +169,8 @@ pub(crate) enum Meaning {
     Nowhere,
     /// It passes by itself.
     Passing,
+    /// Some of its keys have moved with their slot, and others have not yet.
+    Rehashing,
     /// Only a primary accepts it.
     NotPrimary,
     /// A script that had started was stopped at its first write, because its server is a replica.
@@ -195,7 +197,10 @@ pub(crate) enum Meaning {
 impl Meaning {
     /// Whether it is about a state that the server may leave at any moment.
     fn is_of_state(&self) -> bool {
-        matches!(self, Self::Busy | Self::NotPrimary | Self::Passing | Self::Refused | Self::StoppedOnReplica)
+        matches!(
+            self,
+            Self::Busy | Self::NotPrimary | Self::Passing | Self::Refused | Self::Rehashing | Self::StoppedOnReplica
+        )
     }
 
     /// Whether a server that refused something so may take it a moment later.
@@ -223,6 +228,11 @@ impl Verdict {
     /// The server named another one.
     pub(crate) fn is_redirect(&self) -> bool {
         matches!(self.meaning, Meaning::Moved(..) | Meaning::Ask(_) | Meaning::Nowhere)
+    }
+
+    /// The slot of its keys has moved, or is moving.
+    pub(crate) fn is_of_move(&self) -> bool {
+        self.is_redirect() || self.meaning == Meaning::Rehashing
     }
 }
 
@@ -296,7 +306,7 @@ fn next(meaning: &Meaning, asked: &Asked<'_>, is_demoted: bool) -> Next {
         Meaning::Moved(..) | Meaning::Ask(_) | Meaning::Nowhere if !may_be_redirected(asked) => Next::Deliver,
         Meaning::Moved(slot, address) => Next::Moved(*slot, address.clone()),
         Meaning::Ask(address) => Next::Ask(address.clone()),
-        Meaning::Nowhere | Meaning::Passing => Next::Later,
+        Meaning::Nowhere | Meaning::Passing | Meaning::Rehashing => Next::Later,
         Meaning::NotPrimary if is_demoted => Next::Later,
         // It left no effect that a second run would double.
         Meaning::StoppedOnReplica if is_demoted && (request.is_repeatable() || !request.may_publish()) => Next::Later,
@@ -311,7 +321,8 @@ fn asks_for_replica(route: &Route) -> bool {
 
 /// Whether a redirect may be followed. A call to a node that was named by its address stays there.
 fn may_be_redirected(asked: &Asked<'_>) -> bool {
-    asked.in_cluster && !matches!(asked.route, Route::Address(_) | Route::AllPrimaries | Route::AllNodes)
+    asked.in_cluster
+        && !matches!(asked.route, Route::Address(_) | Route::PrimaryOf(..) | Route::AllPrimaries | Route::AllNodes)
 }
 
 /// What is known of a request that has no reply, and whether it may be sent again.

@@ -27,4 +27,12 @@ impl Abilities {
         self.cannot_eval.set(true);
         self.cannot_evalsha.set(false);
     }
+
+    /// A server lacked a script that the user was not allowed to send. The user may be allowed to by now.
+    pub(crate) fn lacked_script(&self) {
+        if self.cannot_eval.get() && self.cannot_load.get() {
+            self.cannot_eval.set(false);
+            self.cannot_load.set(false);
+        }
+    }
 }

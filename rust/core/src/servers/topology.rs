@@ -165,6 +165,12 @@ impl Topology {
                 let node = self.nodes().find(|node| node.address == *address)?;
                 Some(self.lane_of(node))
             }
+            Route::PrimaryOf(address, primaries) => {
+                let shard = self.shards.iter().find(|shard| shard.nodes().any(|node| node.address == *address))?;
+                let now = &shard.primary;
+                let has_own_part = now.address != *address && primaries.contains(&now.address);
+                (!has_own_part).then(|| now.data.clone())
+            }
             Route::AllPrimaries | Route::AllNodes => None,
         }
     }

@@ -28,13 +28,13 @@ impl Watches {
 
     /// The slot of the keys that are watched.
     pub(crate) fn slot(&self, name: u64) -> Option<Slot> {
-        self.0.borrow().get(&name)?.watching?.1
+        self.0.borrow().get(&name)?.watching?.slot
     }
 
     /// Keys are watched on that connection, if the watch has not been released.
-    pub(crate) fn set_watching(&self, name: u64, connection: u64, slot: Option<Slot>) {
+    pub(crate) fn set_watching(&self, name: u64, on: WatchedOn) {
         if let Some(watch) = self.0.borrow_mut().get_mut(&name) {
-            watch.watching = Some((connection, slot));
+            watch.watching = Some(on);
         }
     }
 
@@ -42,9 +42,9 @@ impl Watches {
     pub(crate) fn end(&self, name: u64) -> Option<Watched> {
         let mut watches = self.0.borrow_mut();
         let watch = watches.get_mut(&name)?;
-        let (connection, slot) = watch.watching.take()?;
+        let on = watch.watching.take()?;
         let lease = watch.lease.take()?;
-        Some(Watched { lease, connection, slot })
+        Some(Watched { lease, on })
     }
 
     /// Its user is gone.
@@ -65,17 +65,25 @@ impl Watches {
 pub(crate) struct Watch {
     /// `None`: not before the first keys are watched.
     pub(crate) lease: Option<Lease>,
-    /// The connection on which keys are watched, and their slot; `None`: none are.
-    pub(crate) watching: Option<(u64, Option<Slot>)>,
+    /// `None`: no keys are watched.
+    pub(crate) watching: Option<WatchedOn>,
     /// One WATCH after another: each must know what those before it watch.
     pub(crate) turn: Rc<Mutex<()>>,
+}
+
+/// Where keys are watched.
+#[derive(Clone, Copy)]
+pub(crate) struct WatchedOn {
+    pub(crate) connection: u64,
+    pub(crate) slot: Option<Slot>,
+    /// The server imports the slot, and takes commands for it only after ASKING.
+    pub(crate) asking: bool,
 }
 
 /// A watch that a transaction ends.
 pub(crate) struct Watched {
     lease: Lease,
-    connection: u64,
-    slot: Option<Slot>,
+    on: WatchedOn,
 }
 
 impl Watched {
@@ -84,12 +92,16 @@ impl Watched {
     }
 
     pub(crate) fn connection(&self) -> u64 {
-        self.connection
+        self.on.connection
+    }
+
+    pub(crate) fn asking(&self) -> bool {
+        self.on.asking
     }
 
     /// A watch does not reach a transaction elsewhere.
     pub(crate) fn fits(&self, slot: Option<Slot>) -> Result<(), Box<Error>> {
-        reaches(self.slot, slot)
+        reaches(self.on.slot, slot)
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::time::timeout_at;
 
 use super::Context;
 use crate::calls::attempt::Attempt;
-use crate::calls::fanout::{has_left, nodes_of};
+use crate::calls::fanout::{nodes_of, without_left};
 use crate::connection::lane::Lane;
 use crate::model::batch::Entry;
 use crate::model::cause::{AtDeadline, Obstacle};
@@ -35,7 +35,8 @@ pub(super) struct Piece {
 /// How the pieces of one command make its outcome.
 pub(super) enum Shape {
     One,
-    Nodes(Vec<Address>),
+    /// Each node with the route of its piece.
+    Nodes(Vec<(Address, Route)>),
     Parts,
     /// The deadline passed before the nodes were known.
     Unknown(Error),
@@ -50,9 +51,7 @@ impl Shape {
     ) -> Outcome {
         match (self, entry) {
             (Self::Nodes(nodes), Entry::Whole { request, .. }) => {
-                let answers: Vec<_> = nodes.into_iter().zip(outcomes).collect();
-                let answers = answers.into_iter().filter(|(node, outcome)| !has_left(servers, node, outcome));
-                request.gather().of_nodes(answers.collect())
+                request.gather().of_nodes(without_left(servers, nodes.into_iter().zip(outcomes)))
             }
             (Self::Parts, Entry::Parts { parts, gather }) => {
                 let answers = parts.iter().map(|part| part.positions.clone()).zip(outcomes);
@@ -113,7 +112,7 @@ impl Context {
                     };
                     match timeout_at(self.sending.deadline, knowing).await {
                         Ok(nodes) => {
-                            nodes.iter().for_each(|node| add(0, Some(Route::Address(node.clone()))));
+                            nodes.iter().for_each(|(_, route)| add(0, Some(route.clone())));
                             shapes.push(Shape::Nodes(nodes));
                         }
                         Err(_) => {

@@ -152,6 +152,7 @@ impl Transaction<'_> {
                     failed.insert(script.hash(), loading);
                 }
                 if verdict.meaning == Meaning::MissingScript {
+                    self.servers.abilities.lacked_script();
                     attempt.form = failed.contains_key(script.hash()).then_some(Form::Code);
                     error = failed.get(script.hash()).cloned().unwrap_or(error);
                 } else {

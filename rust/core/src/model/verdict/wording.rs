@@ -21,7 +21,7 @@ use self::reasons::has_reason;
 pub(crate) use self::redirect::Redirect;
 
 /// Refusals that end by themselves after a while. A command within a script is never refused in these words.
-const PASSING: [&str; 10] = [
+const PASSING: [&str; 9] = [
     "CLUSTERDOWN Hash slot not served",
     "CLUSTERDOWN The cluster is down",
     "CLUSTERDOWN The cluster is down and only accepts read commands",
@@ -33,8 +33,10 @@ const PASSING: [&str; 10] = [
     "MASTERDOWN Link with PRIMARY is down and replica-serve-stale-data is set to 'no'.",
     "MASTERDOWN Link with PRIMARY is down, replica-serve-stale-data is set to 'no' and 'allow-stale' flag is not set on \
      the script.",
-    "TRYAGAIN Multiple keys request during rehashing of slot",
 ];
+
+/// It ends by itself, too.
+const REHASHING: &str = "TRYAGAIN Multiple keys request during rehashing of slot";
 
 const MISSING_SCRIPT: [&str; 2] = ["NOSCRIPT No matching script.", "NOSCRIPT No matching script. Please use EVAL."];
 
@@ -167,6 +169,9 @@ fn refusal(error: &ServerError, line: &[u8], asked: &Asked<'_>) -> Option<Meanin
     }
     if is_one(&PASSING) {
         return Some(Meaning::Passing);
+    }
+    if is(REHASHING) {
+        return Some(Meaning::Rehashing);
     }
     // A command within a script is refused in the same words.
     let is_servers = !runs_lua || asked.is_checked_before();
