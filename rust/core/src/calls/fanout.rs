@@ -141,8 +141,8 @@ impl Nodes {
     }
 }
 
-/// The nodes of a route, each with the route of its own part, without the replicas that cannot be connected. If a node is still connecting after a moment,
-/// only its own part waits for it.
+/// The nodes of a route, each with the route of its own part, without the replicas that cannot be connected. If a node
+/// is still connecting after a moment, only its own part waits for it.
 pub(crate) async fn nodes_of(servers: &Servers, route: &Route, gather: Gather) -> Vec<(Address, Route)> {
     let Nodes { mut nodes, unconnected } = Nodes::of(servers, route, gather);
     let mut connecting = JoinSet::new();
