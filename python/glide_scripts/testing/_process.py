@@ -88,7 +88,9 @@ class ServerProcess:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=directory,
-                # A Ctrl-C in the terminal is for the owner, which stops the server properly.
+                # A Ctrl-C in the terminal is for the owner, which stops the server properly. And
+                # Linux divides the CPU by sessions: in one session with busy tests, servers waited
+                # up to 10 seconds for their turn.
                 start_new_session=True,
                 bufsize=0,
             )
