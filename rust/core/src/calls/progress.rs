@@ -1,6 +1,7 @@
 //! What is known of a call between its attempts, and the connection that it may have to itself.
 
 use std::cell::{Cell, RefCell};
+use std::iter;
 use std::rc::Rc;
 
 use crate::calls::attempt::Attempt;
@@ -130,7 +131,9 @@ impl Progress {
         let questions = attempt.questions_about(servers, &call.request, &call.route, verdict);
         let asked = self.asked.take().filter(|(asked, _)| *asked == questions);
         let shown = match (asked, &attempt.lane) {
-            (Some((_, answers)), _) => questions.prove(error, answers, Proof::NotThen),
+            (Some((_, answers)), Some(lane)) => {
+                proof(servers, lane, error, &questions, Some(answers), &mut iter::empty())
+            }
             (None, Some(lane)) => {
                 let commands = questions.commands().to_vec();
                 self.is_doubted.set(true);
@@ -139,9 +142,9 @@ impl Progress {
                     None => ask(&lane.end_of_line(), commands).await,
                 };
                 self.is_doubted.set(false);
-                proof(servers, lane, error, &questions, answers)
+                proof(servers, lane, error, &questions, None, &mut answers.into_iter())
             }
-            (None, None) => Proof::NotNow,
+            (_, None) => Proof::NotNow,
         };
         let verdict = attempt.judge_by(servers, &call.request, &call.route, error, (questions, shown));
         self.lost.update(|lost| lost || verdict.ran == Ran::Unknown);

@@ -66,14 +66,20 @@ pub(super) async fn ask(place: &Place, commands: Vec<Bytes>) -> Vec<Reply> {
     Vec::new()
 }
 
-/// What the answers show, or what other calls have learned of the server since.
+/// What the answers to questions about an error show, or what other calls have learned of the server since. `ahead`: the
+/// answers, if the questions went ahead of the request in the same write; otherwise they come next from `now`.
 pub(super) fn proof(
     servers: &Servers,
     lane: &Rc<Lane>,
     error: &ServerError,
     questions: &Questions,
-    answers: Vec<Reply>,
+    ahead: Option<Vec<Reply>>,
+    now: &mut impl Iterator<Item = Reply>,
 ) -> Proof {
+    if let Some(answers) = ahead {
+        return questions.prove(error, answers, Proof::NotThen);
+    }
+    let answers: Vec<_> = now.take(questions.commands().len()).collect();
     if answers.is_empty() && questions.are_about_role() && servers.has_left(lane) {
         return Proof::Given;
     }

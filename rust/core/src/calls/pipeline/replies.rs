@@ -14,7 +14,7 @@ use crate::connection::lane::Lane;
 use crate::model::error::Error;
 use crate::model::library::is_library;
 use crate::model::unreachable::Unreachable;
-use crate::model::verdict::{self, Load, Meaning, Proof, Questions, Ran, Verdict};
+use crate::model::verdict::{self, Load, Meaning, Questions, Ran, Verdict};
 use crate::wire::resp::{Reply, ServerError};
 
 /// The part of a write whose replies are still to be read.
@@ -163,13 +163,7 @@ impl Context {
             answered = answers.into_iter();
         }
         for Doubted { mut piece, error, questions, answers } in doubted {
-            let shown = match answers {
-                Some(answers) => questions.prove(&error, answers, Proof::NotThen),
-                None => {
-                    let answers = answered.by_ref().take(questions.commands().len()).collect();
-                    proof(&self.servers, lane, &error, &questions, answers)
-                }
-            };
+            let shown = proof(&self.servers, lane, &error, &questions, answers, &mut answered);
             let (request, route) = (self.request(&piece), self.route(&piece));
             let verdict = piece.attempt.judge_by(&self.servers, request, &route, &error, (questions, shown));
             piece.was_lost |= verdict.ran == Ran::Unknown;

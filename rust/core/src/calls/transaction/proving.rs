@@ -17,30 +17,34 @@ pub(super) type Proofs = HashMap<usize, Proof>;
 /// Questions about the last refusals, which go before MULTI in the same write: a refusal may end between two round
 /// trips.
 #[derive(Default)]
-pub(super) struct AskedAhead {
-    /// With the request that each is about, in order.
-    questions: Vec<(usize, Questions)>,
-    /// By request.
-    answers: HashMap<usize, Vec<Reply>>,
+pub(super) struct AskedAhead(Vec<Asked>);
+
+struct Asked {
+    /// What it is about. They are in this order.
+    request: usize,
+    questions: Questions,
+    answers: Vec<Reply>,
 }
 
 impl AskedAhead {
     pub(super) fn commands(&self) -> impl Iterator<Item = Bytes> {
-        self.questions.iter().flat_map(|(_, questions)| questions.commands()).cloned()
+        self.0.iter().flat_map(|asked| asked.questions.commands()).cloned()
     }
 
     /// Takes the answers from what the server has replied to the whole write.
     pub(super) fn note_answers(&mut self, replies: &mut Vec<Reply>) {
         let count = self.commands().count().min(replies.len());
         let mut replies = replies.drain(..count);
-        let mut answers = |questions: &Questions| replies.by_ref().take(questions.commands().len()).collect();
-        self.answers = self.questions.iter().map(|(request, questions)| (*request, answers(questions))).collect();
+        for asked in &mut self.0 {
+            asked.answers = replies.by_ref().take(asked.questions.commands().len()).collect();
+        }
     }
 
     /// The answers to the same questions about that request; `None`: they were not asked.
     fn answers_to(&mut self, request: usize, questions: &Questions) -> Option<Vec<Reply>> {
-        let index = self.questions.binary_search_by_key(&request, |(request, _)| *request).ok()?;
-        self.answers.remove(&request).filter(|_| self.questions[index].1 == *questions)
+        let index = self.0.binary_search_by_key(&request, |asked| asked.request).ok()?;
+        let asked = &mut self.0[index];
+        (asked.questions == *questions).then(|| std::mem::take(&mut asked.answers))
     }
 }
 
@@ -58,11 +62,10 @@ impl Transaction<'_> {
         attempt: &Attempt,
     ) -> Proofs {
         let mut asked = std::mem::take(ahead);
-        let mut proofs = Proofs::new();
         let Some(elements) =
             replies.last().filter(|reply| has_error(reply)).and_then(|reply| reply.clone().into_elements())
         else {
-            return proofs;
+            return Proofs::new();
         };
         let mut doubted = Vec::new();
         for (position, reply) in elements.iter().enumerate() {
@@ -75,23 +78,20 @@ impl Transaction<'_> {
                 continue;
             }
             let questions = attempt.questions_about(self.servers, request, &self.route, &verdict);
-            if let Some(answers) = asked.answers_to(index, &questions) {
-                proofs.insert(position, questions.prove(error, answers, Proof::NotThen));
-            } else {
-                doubted.push((position, error, questions.clone()));
-            }
+            let answers = asked.answers_to(index, &questions);
             if !attempt.asking {
-                ahead.questions.push((index, questions));
+                ahead.0.push(Asked { request: index, questions: questions.clone(), answers: Vec::new() });
             }
+            doubted.push((position, error, questions, answers));
         }
-        let commands: Vec<_> = doubted.iter().flat_map(|(_, _, questions)| questions.commands()).cloned().collect();
-        if let Some(lane) = attempt.lane.as_ref().filter(|_| !commands.is_empty()) {
-            let mut answers = ask(&lane.end_of_line(), commands).await.into_iter();
-            for (position, error, questions) in doubted {
-                let answers = answers.by_ref().take(questions.commands().len()).collect();
-                proofs.insert(position, proof(self.servers, lane, error, &questions, answers));
-            }
-        }
-        proofs
+        let Some(lane) = &attempt.lane else { return Proofs::new() };
+        let unasked = doubted.iter().filter(|(.., answers)| answers.is_none());
+        let commands: Vec<_> = unasked.flat_map(|(_, _, questions, _)| questions.commands()).cloned().collect();
+        let now = if commands.is_empty() { Vec::new() } else { ask(&lane.end_of_line(), commands).await };
+        let mut now = now.into_iter();
+        let shown = |(position, error, questions, answers)| {
+            (position, proof(self.servers, lane, error, &questions, answers, &mut now))
+        };
+        doubted.into_iter().map(shown).collect()
     }
 }
