@@ -385,6 +385,35 @@ async def test_a_script_waits_for_a_replica_that_has_lost_its_primary(
         assert await WORK[kind](client) in (1, [1])
 
 
+@pytest.mark.every_server
+@pytest.mark.parametrize("kind", ["script", "pipeline of scripts", "transaction of scripts"])
+async def test_a_script_that_begins_while_a_server_refuses_calls_waits_with_them(
+    own_server: ValkeyServer, kind: str
+) -> None:
+    """Also if the server is promoted between it and the next question."""
+    own_server.command("CONFIG", "SET", "replica-serve-stale-data", "no")
+    own_server.command("REPLICAOF", "127.0.0.1", "1")
+    seen: list[bytes] = []
+
+    def refuses(command: list[bytes]) -> bool:
+        if b"n" in command:
+            is_question = command[1] in (b"0" * 40, b"return 1")
+            if is_question and b"script" in seen:
+                own_server.command("REPLICAOF", "NO", "ONE")
+            seen.append(b"question" if is_question else b"script")
+        seen.append(command[0])
+        return False
+
+    async with (
+        filter_proxy(own_server, refuses, None) as filtering,
+        await client_at(filtering.port) as client,
+    ):
+        waiting = asyncio.create_task(client.get("k"))
+        await until(lambda: seen.count(b"GET") > 1)
+        assert await WORK[kind](client) in (1, [1])
+        assert await waiting is None
+
+
 @pytest.mark.needs("script flags")
 @pytest.mark.parametrize("reads", [True, False])
 async def test_a_transaction_that_was_refused_to_its_deadline_says_whether_some_of_it_ran(

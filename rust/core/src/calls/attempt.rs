@@ -55,7 +55,7 @@ pub(crate) struct Attempt {
     pub(crate) has_place: bool,
     /// What is known about its server's last refusal.
     pub(crate) proof: Option<Proof>,
-    /// Questions to the server that refused it, sent before it in the same write: whether it still refuses.
+    /// Questions to its server, sent before it in the same write: whether the server refuses what it has refused before.
     pub(crate) questions: Option<Questions>,
     /// Where it is sent; `None`: where its route leads when it is sent.
     pub(crate) lane: Option<Rc<Lane>>,
@@ -161,6 +161,9 @@ impl Attempt {
                 lane.note_use(asked.request);
             }
         }
+        if verdict.next == Next::Later && verdict.ran == Ran::No && !verdict.is_unproved {
+            servers.refusals.note(&verdict.meaning);
+        }
         verdict
     }
 
@@ -202,7 +205,7 @@ impl Attempt {
             }
             Next::LoadScript => {
                 servers.abilities.cannot_evalsha.set(false);
-                self.form = Self::first(servers, request).form;
+                self.form = first_form(servers, request);
                 self.loads_script.get_or_insert_with(|| error.clone());
             }
             Next::WithoutCode => {
@@ -257,7 +260,7 @@ impl Attempt {
     pub(super) fn leave_code(&mut self, servers: &Servers, request: &Request) {
         if self.may_follow() && (self.brings_code() || self.brings_library) {
             self.follows += 1;
-            self.form = Self::first(servers, request).form;
+            self.form = first_form(servers, request);
             self.brings_library = false;
         }
     }
@@ -309,9 +312,9 @@ impl Attempt {
     }
 
     /// The commands that are sent, the request last.
-    pub(crate) fn commands(&mut self, request: &Request, lane: &Lane) -> Vec<Bytes> {
+    pub(crate) fn commands(&mut self, servers: &Servers, request: &Request, lane: &Lane) -> Vec<Bytes> {
         let mut commands = Vec::with_capacity(1);
-        commands.extend_from_slice(self.questions_at(lane));
+        commands.extend_from_slice(self.questions_ahead(servers, request, lane));
         if self.brings_library
             && let Some(library) = request.library()
         {

@@ -44,9 +44,17 @@ impl Attempt {
         verdict
     }
 
-    /// The questions that go before the request to that lane's server.
-    pub(super) fn questions_at(&mut self, lane: &Lane) -> &[Bytes] {
-        self.questions.take_if(|_| lane.is_fragile());
+    /// The questions that go before the request to that lane's server: about its own last refusal, or about one of
+    /// another request a short time ago.
+    pub(super) fn questions_ahead(&mut self, servers: &Servers, request: &Request, lane: &Lane) -> &[Bytes] {
+        if lane.is_fragile() {
+            self.questions = None;
+        } else if self.questions.is_none()
+            && !self.asking
+            && let Some(refused) = servers.refusals.recent()
+        {
+            self.questions = Questions::ahead(&refused, request, self.form);
+        }
         self.questions.as_ref().map_or(&[], Questions::commands)
     }
 }

@@ -25,10 +25,11 @@ use crate::tasks::guard;
 /// Sends a call to one node.
 pub(crate) fn send(servers: &Rc<Servers>, call: Call) {
     servers.note_flush(&call.request);
-    let has_first_form = first_form(servers, &call.request).is_some();
+    let is_as_packed = first_form(servers, &call.request).is_none();
+    let asks_ahead = call.request.runs_lua() && servers.refusals.recent().is_some();
     let is_of_use = |lane: &Rc<Lane>| !lane.is_down() || !servers.has_alternatives();
     match servers.lane(&call.request, &call.route) {
-        Some(lane) if !has_first_form && !call.request.needs_own_connection() && is_of_use(&lane) => {
+        Some(lane) if is_as_packed && !asks_ahead && !call.request.needs_own_connection() && is_of_use(&lane) => {
             lane.submit(call);
         }
         _ => recover(servers, None, call, Unfinished::Unsent, None),
@@ -196,7 +197,7 @@ async fn next_attempt(
     if call.reply_to.is_abandoned() {
         return Break(Err(Box::new(Error::closed_in_flight(progress.may_have_executed(request)))));
     }
-    let commands = attempt.commands(request, &target);
+    let commands = attempt.commands(servers, request, &target);
     let brings_code = attempt.brings_code() || attempt.loads_code();
     let may_lack_code = !brings_code && attempt.follows == 0 && (had_place || target.is_first_use(request));
     let place = if may_lack_code { place.kept() } else { place };

@@ -110,6 +110,8 @@ impl Transaction<'_> {
             let options = StepOptions { atomic: true, only_on, flushes_scripts, ..StepOptions::default() };
             if lane.is_fragile() {
                 ahead = AskedAhead::default();
+            } else if ahead.is_empty() && !attempt.asking {
+                ahead = self.questions_ahead(&queue);
             }
             let commands = ahead.commands().chain(queue.framed(attempt.asking)).collect();
             let sending = place.begin(commands, options, &self.progress);

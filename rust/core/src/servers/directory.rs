@@ -21,6 +21,7 @@ use crate::model::stats::Stats;
 use crate::servers::abilities::Abilities;
 use crate::servers::learning::Learning;
 use crate::servers::node::{Lease, Node};
+use crate::servers::refusals::Refusals;
 use crate::servers::sentinels::Sentinels;
 use crate::servers::supervision::Supervisor;
 use crate::servers::teaching::Teaching;
@@ -42,6 +43,7 @@ pub(crate) struct Servers {
     pub(crate) sentinels: Option<Sentinels>,
     pub(crate) teaching: Teaching,
     pub(crate) abilities: Rc<Abilities>,
+    pub(crate) refusals: Refusals,
     /// Connections on which keys are watched, by the names that their users gave them.
     pub(crate) watches: Watches,
     /// Receives the calls that the lanes cannot finish.
@@ -78,6 +80,7 @@ impl Servers {
             learning: Learning::default(),
             teaching: Teaching::default(),
             abilities: Rc::default(),
+            refusals: Refusals::default(),
             watches: Watches::default(),
             lane_events: lane_events(itself.clone()),
             supervisor: Supervisor::default(),

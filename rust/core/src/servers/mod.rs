@@ -6,6 +6,7 @@ pub(crate) mod discovery;
 pub(crate) mod learning;
 pub(crate) mod node;
 pub(crate) mod refresh;
+pub(crate) mod refusals;
 mod roles;
 pub(crate) mod sentinel;
 pub(crate) mod sentinels;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::Context;
 use super::pieces::Piece;
-use crate::calls::attempt::{Attempt, code_form};
+use crate::calls::attempt::{code_form, first_form};
 use crate::connection::code_in_flight::BringsCode;
 use crate::connection::lane::{Lane, SubmittedStep};
 use crate::model::known_code::CodeId;
@@ -126,7 +126,8 @@ impl Context {
                 commands.push(library.load(piece.attempt.brings_library));
             }
             let questions = commands.0.len();
-            piece.attempt.questions_at(lane).iter().for_each(|question| commands.push(question.clone()));
+            let ahead = piece.attempt.questions_ahead(&self.servers, request, lane);
+            ahead.iter().for_each(|question| commands.push(question.clone()));
             if piece.attempt.asking {
                 commands.push(asking());
             }
@@ -154,7 +155,7 @@ impl Context {
                 write.brings.push((commands.0.len(), script.id));
             } else {
                 // The command before it carries the code.
-                attempt.form = Attempt::first(&self.servers, request).form;
+                attempt.form = first_form(&self.servers, request);
             }
             return;
         }

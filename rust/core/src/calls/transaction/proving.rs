@@ -14,7 +14,7 @@ use crate::wire::resp::{Item, Reply};
 /// By the position of a command in the transaction.
 pub(super) type Proofs = HashMap<usize, Proof>;
 
-/// Questions about the last refusals, which go before MULTI in the same write: a refusal may end between two round
+/// Questions about refusals, which go before MULTI in the same write: a refusal may end between two round
 /// trips.
 #[derive(Default)]
 pub(super) struct AskedAhead(Vec<Asked>);
@@ -27,6 +27,10 @@ struct Asked {
 }
 
 impl AskedAhead {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn commands(&self) -> impl Iterator<Item = Bytes> {
         self.0.iter().flat_map(|asked| asked.questions.commands()).cloned()
     }
@@ -53,6 +57,17 @@ fn has_error(reply: &Reply) -> bool {
 }
 
 impl Transaction<'_> {
+    /// The questions about what servers have refused to other requests a short time ago.
+    pub(super) fn questions_ahead(&self, queue: &Queue) -> AskedAhead {
+        let Some(meaning) = self.servers.refusals.recent() else { return AskedAhead::default() };
+        let asked = queue.requests.iter().zip(&queue.forms).filter_map(|(request, form)| {
+            let request = (*request)?;
+            let questions = Questions::ahead(&meaning, self.requests[request], *form)?;
+            Some(Asked { request, questions, answers: Vec::new() })
+        });
+        AskedAhead(asked.collect())
+    }
+
     /// What the questions show that were asked ahead, and those that are asked now. The next attempt asks them ahead.
     pub(super) async fn proofs(
         &self,

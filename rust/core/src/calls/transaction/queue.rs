@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use super::Transaction;
-use crate::calls::attempt::{Attempt, code_form};
+use crate::calls::attempt::{Attempt, code_form, first_form};
 use crate::model::request::{Form, asking};
 use crate::wire::pack;
 use crate::wire::resp::{Reply, ServerError};
@@ -67,7 +67,7 @@ impl Transaction<'_> {
         let loads_libraries = self.servers.abilities.refused_library.borrow().is_none();
         let mut brought = HashMap::new();
         for (index, request) in self.requests.iter().copied().enumerate() {
-            let plain = Attempt::first(self.servers, request).form;
+            let plain = first_form(self.servers, request);
             if let Some(library) = request.library().filter(|_| loads_libraries)
                 && brought.insert(library.key.as_str(), index).is_none()
             {

@@ -8,7 +8,8 @@ use memchr::memmem;
 use super::wording::OUT_OF_MEMORY;
 use super::{Asked, Meaning};
 use crate::model::library::Library;
-use crate::model::request::{Request, asking};
+use crate::model::request::{Form, Request, asking};
+use crate::model::route::Route;
 use crate::wire::fields::Fields;
 use crate::wire::pack;
 use crate::wire::resp::{Item, Reply, ServerError};
@@ -137,6 +138,14 @@ impl Questions {
             commands = commands.into_iter().flat_map(|command| [asking(), command]).collect();
         }
         Self { commands, kind }
+    }
+
+    /// The questions about an error that a request may get; `None`: it would need no proof.
+    pub(crate) fn ahead(meaning: &Meaning, request: &Request, form: Option<Form>) -> Option<Self> {
+        // They are the same wherever it is sent.
+        let route = Route::RandomNode;
+        let asked = Asked { form, ..Asked::plainly(request, &route) };
+        asked.may_be_scripts().then(|| Self::new(meaning, &asked, false, false))
     }
 
     pub(crate) fn commands(&self) -> &[Bytes] {
