@@ -26,7 +26,7 @@ use crate::tasks::guard;
 pub(crate) fn send(servers: &Rc<Servers>, call: Call) {
     servers.note_flush(&call.request);
     let is_as_packed = first_form(servers, &call.request).is_none();
-    let asks_ahead = call.request.runs_lua() && servers.refusals.recent().is_some();
+    let asks_ahead = servers.refusals.recent().is_some() && call.request.runs_lua();
     let is_of_use = |lane: &Rc<Lane>| !lane.is_down() || !servers.has_alternatives();
     match servers.lane(&call.request, &call.route) {
         Some(lane) if is_as_packed && !asks_ahead && !call.request.needs_own_connection() && is_of_use(&lane) => {
