@@ -12,7 +12,8 @@ use crate::model::verdict::Meaning;
 pub(crate) struct Refusals(RefCell<Option<(Meaning, Instant)>>);
 
 impl Refusals {
-    /// A server has refused a request for that reason.
+    /// A server has refused a request for that reason. TRYAGAIN does not count: a slot may move for minutes, and then
+    /// each call would have questions.
     pub(crate) fn note(&self, meaning: &Meaning) {
         if matches!(meaning, Meaning::Passing | Meaning::NotPrimary) {
             self.0.replace(Some((meaning.clone(), Instant::now())));

@@ -14,8 +14,7 @@ use crate::wire::resp::{Item, Reply};
 /// By the position of a command in the transaction.
 pub(super) type Proofs = HashMap<usize, Proof>;
 
-/// Questions about refusals, which go before MULTI in the same write: a refusal may end between two round
-/// trips.
+/// Questions about refusals, which go before MULTI in the same write: a refusal may end between two round trips.
 #[derive(Default)]
 pub(super) struct AskedAhead(Vec<Asked>);
 
